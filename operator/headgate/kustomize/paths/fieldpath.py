@@ -113,7 +113,7 @@ def look_up_slot(root: Any, path: list[str]) -> tuple[Any, Any]:
     if is_entry(last):
         found = _step(container, last)
         return container, next(index for index, item in enumerate(container) if item is found)
-    return container, -1 if last == "-" else int(last)
+    return container, len(container) - 1 if last == "-" else int(last)
 
 
 def _step(node: Any, segment: str) -> Any:

@@ -39,19 +39,28 @@ _DEFAULT_FIELD = "metadata.name"
 _STAYS = (Quoted, dict, list)
 
 
+class _Home(NamedTuple):
+    """The field that a value comes from.
+
+    The path may find another field later than ``slot``, because entries of lists are selected by values that may
+    change.
+    """
+
+    resource: Resource
+    path: list[str]
+    slot: Slot
+
+
 class _Value(NamedTuple):
     """The copied value and, for scalars, its text (which a delimiter may have cut).
 
-    ``home``, ``path`` and ``slot`` locate the value if it is a whole field: when a target is that same field, all that
-    is written after it gets the changed value. The path may find another field by then, because entries of lists are
-    selected by values that may change.
+    ``home`` is its field if the value is all of it: when a target is that same field, all that is written after it gets
+    the changed value.
     """
 
     value: Any
     text: str
-    home: Resource | None = None
-    path: str = ""
-    slot: Slot | None = None
+    home: _Home | None = None
 
 
 class _LiteralId(NamedTuple):
@@ -145,23 +154,22 @@ def _select_source(resources: ResMap, source: ReplacementSource) -> Resource:
 
 
 def _part(value: Any, options: FieldOptions | None, resource: Resource, path: str) -> _Value:
+    parts = split_dotted(path)
+    text = _written(value, resource, parts)
     if options is None or not options.delimiter:
-        if not clean(split_dotted(path)):
-            # The whole object, which has in itself what is written to it.
-            return _Value(value, "")
-        container, key = look_up_slot(resource.obj, split_dotted(path))
-        slot = (container, len(container) - 1 if key == -1 else key)
-        return _Value(value, _written(value, resource, path), resource, path, slot)
+        # A path without names is that of the whole object, which has in itself what is written to it.
+        home = _Home(resource, parts, look_up_slot(resource.obj, parts)) if clean(parts) else None
+        return _Value(value, text, home)
     if isinstance(value, (dict, list)):
         raise ReferenceFault("a delimiter needs a scalar", object=str(resource), field=path)
-    parts = _written(value, resource, path).split(options.delimiter)
-    if not 0 <= options.index < len(parts):
+    pieces = text.split(options.delimiter)
+    if not 0 <= options.index < len(pieces):
         raise ReferenceFault(
-            f"the index {options.index} is out of bounds: there are {len(parts)} parts",
+            f"the index {options.index} is out of bounds: there are {len(pieces)} parts",
             object=str(resource),
             field=path,
         )
-    return _Value(value, parts[options.index])
+    return _Value(value, pieces[options.index])
 
 
 # Targets
@@ -200,24 +208,23 @@ def _replace(resources: ResMap, value: _Value, target: ReplacementTarget, file: 
 
 
 def _read_again(value: _Value) -> _Value:
-    home, slot = value.home, value.slot
-    if home is None or slot is None:
+    if value.home is None:
         return value
-    container, key = slot
-    notes = split_dotted(value.path)[: len(ANNOTATIONS)] == [*ANNOTATIONS]
+    resource, path, (container, key) = value.home
+    notes = path[: len(ANNOTATIONS)] == [*ANNOTATIONS]
     try:
         # The resource keeps its annotations in a separate map.
-        now = look_up(home.obj, split_dotted(value.path)) if notes else container[key]
+        now = look_up(resource.obj, path) if notes else container[key]
     except BuildError:
         return value
     if now is MISSING or now is value.value:
         return value
-    return value._replace(value=now, text=_written(now, home, value.path))
+    return value._replace(value=now, text=_written(now, resource, path))
 
 
-def _written(value: Any, resource: Resource, path: str) -> str:
+def _written(value: Any, resource: Resource, path: list[str]) -> str:
     """Return the text of a scalar as written: a boolean at a path of plain names may be ``TRUE``."""
-    return "" if value is None else written_text(value, resource.words, tuple(split_dotted(path)))
+    return "" if value is None else written_text(value, resource.words, tuple(path))
 
 
 def _accepts(pattern: Any, item: _LiteralId) -> bool:
