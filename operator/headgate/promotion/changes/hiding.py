@@ -233,10 +233,9 @@ def _public_words(renderings: Iterable[Rendering], names: Iterable[str]) -> set[
     """The words of all names, kinds and fields."""
     found = {word for name in names for word in _WORD.findall(name)}
     for rendering in renderings:
-        for objects in (rendering.root, *(each.objects for each in rendering.kustomizations)):
-            for each in objects:
-                found.update(_WORD.findall(each.ref.api_version), (each.ref.kind,))
-                found.update(word for key in _keys_of(each.obj) for word in _WORD.findall(key))
+        for each in rendering.objects:
+            found.update(_WORD.findall(each.ref.api_version), (each.ref.kind,))
+            found.update(word for key in _keys_of(each.obj) for word in _WORD.findall(key))
     return found
 
 
