@@ -229,8 +229,11 @@ def _bad(
     """The bad commits of the candidate; or none, and why they are not known."""
     try:
         every = brought_back(world, target, source, mode, base, move, now, after, commit, found)
+        # Nobody has to decide on what is reverted, and each answer asks Git many questions.
         decided = (
-            replace(each, decided=follows_again(world, target.name, base.commit, each.commit, found))
+            each
+            if each.reverted
+            else replace(each, decided=follows_again(world, target.name, base.commit, each.commit, found))
             for each in every
         )
         return tuple(decided), ""
