@@ -64,8 +64,7 @@ def compute(
 ) -> Computed:
     """Compute the promotion of an environment; ``wanted`` is a commit. Raises :class:`PromotionError`."""
     target = world.environments[name]
-    now = world.render(target)
-    source = source_of(target, now)
+    source = source_of(target, world.render(target))
     base = world.follows(source)
     if base is None:
         raise PromotionError(
@@ -87,7 +86,7 @@ def compute(
         *_unintended(world, target, source, mode, move, change, after, commit),
         *(_unsigned(world, source, commit) if mode is not Mode.FIELDS else ()),
     ]
-    bad, bad_problem = _bad(world, target, source, mode, base, move, now, after, commit, found)
+    bad, bad_problem = _bad(world, target, source, mode, base, move, commit, found)
     approvals = _approvals(world, target, digest, mode, base.commit, commit, move, found)
     facts = Facts(
         target,
@@ -221,14 +220,12 @@ def _bad(
     mode: Mode,
     base: Resolved,
     move: Move,
-    now: Rendering,
-    after: Rendering,
     commit: str,
     found: Sequence[BadMark],
 ) -> tuple[tuple[Bad, ...] | None, str]:
     """The bad commits of the candidate; or none, and why they are not known."""
     try:
-        every = brought_back(world, target, source, mode, base, move, now, after, commit, found)
+        every = brought_back(world, target, source, mode, base, move, commit, found)
         # Nobody has to decide on what is reverted, and each answer asks Git many questions.
         decided = (
             each

@@ -46,16 +46,14 @@ def brought_back(
     mode: Mode,
     base: Resolved,
     move: Move,
-    now: Rendering,
-    after: Rendering,
     candidate: str,
     found: Sequence[BadMark],
 ) -> Iterator[Bad]:
     """Yield the bad commits that ``candidate`` contains, reverted or not, and those whose effect it brings back.
 
-    ``now`` is what the target has, ``after`` what it would get. What it already has is not brought back. Raises
-    :class:`CloneError`.
+    What the target already has is not brought back. Raises :class:`CloneError`.
     """
+    now, after = world.render(target), world.render(target, move.refs)
 
     def at(commit: str) -> Rendering:
         if mode is Mode.PIN:
