@@ -12,7 +12,7 @@ from headgate.api import ObjectKey
 from headgate.git.refs.reference import GitReference
 from headgate.promotion.clone import Clone
 from headgate.promotion.config.model import Environment
-from headgate.promotion.errors import ConfigInvalid
+from headgate.promotion.errors import ConfigInvalid, OptionInvalid
 from headgate.promotion.fleet import WORK_TREE, Fleet, FleetLimits, FleetOptions, load_environments
 from headgate.promotion.fleet.rendering import UNKNOWN_CLOSE, UNKNOWN_OPEN, Rendering
 from tests.support import fleets
@@ -465,7 +465,7 @@ def test_policy_is_that_of_the_default_branch_and_no_flag_lifts_it(repository: R
     made.commit({"headgate.yaml": "environments:\n- {name: evil, cluster: x}\n"})
     with opened(made) as fleet:
         assert [each.name for each in load_environments(fleet.clone, fleet.state()).all] == ["live"]
-        with pytest.raises(ConfigInvalid, match="declares this environment"):
+        with pytest.raises(OptionInvalid, match="declares this environment"):
             load_environments(fleet.clone, fleet.state(), ["live=clusters/staging"])
 
 
