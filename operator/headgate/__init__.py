@@ -40,6 +40,7 @@ identity    a service account as an identity at a cloud
 names       API groups, field managers and file names of Flux and kustomize
 objects     raw objects, and comparison of their versions
 ondemand    names of a package that are imported at their first use
+panics      panics of libraries in Rust as ordinary errors
 peers       addresses that the operator must not connect to
 subject     which object a task reconciles, for the log
 visible     texts of others, with escapes for what a reader would not see

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.postbuild.sops import DecryptionError, Decryptor, KeyCredentialsInvalid, key_sources
+from headgate.postbuild.sops.keys import KeyRefused
+from headgate.postbuild.sops.metadata import MasterKey
+from headgate.postbuild.sops.openpgp import OpenPgpKeys
 from tests.support.sops import KEYS, UNIT_DATA, age_key, sealed, sealed_text
 
 ENCRYPTED_FILES = UNIT_DATA / "encrypted"
@@ -127,3 +131,31 @@ def test_a_short_entry_does_not_stand_for_a_long_one(name: str) -> None:
         KeyCredentialsInvalid, match=rf"entry '{name}' of the decryption Secret uses YAML aliases"
     ):
         key_sources({name: f"a: &a {{{fields}}}\nb: {{<<: [{uses}]}}\n".encode()})
+
+
+PANICS = """-----BEGIN PGP MESSAGE-----
+
+hF4DcQuxui0aWzUSAQdAmMGlGP4jS4dW1nbslYbdk87KotVHHgzX9RIdmEo6/Sow
+8KV4MnxrfR0Z+J37XOsrUnZhyU9jXgSy84tjzJIS0vwF/BZcA37WT9r++VpkbPuQ
+0l0BLfsK5DIzWEj/Jl9AAP6+76al+Xta-4bRO^}X
+PN65+8gIw2wdmNTcjMCdqFvnRHRPEpevykjLLsJD7488HIuJ9qLyFJDeYQSZ+zI=
+=Kupn
+-----END PGP MESSAGE-----
+"""
+"""On this, the library of today panics."""
+
+
+def test_a_panic_of_a_library_is_a_refusal_and_the_next_message_opens() -> None:
+    keys = OpenPgpKeys()
+    (name,) = (each for each in KEYS_OF_REAL if each.endswith(".asc"))
+    keys.add(KEYS_OF_REAL[name])
+    text = (ENCRYPTED_FILES / "curve.pgp.yaml").read_text()
+    found = re.findall(r"-----BEGIN PGP MESSAGE-----.*?-----END PGP MESSAGE-----", text, re.DOTALL)
+    messages = [
+        MasterKey("pgp", "\n".join(line.strip() for line in message.splitlines()), {}) for message in found
+    ]
+    before = [keys.decrypt(each) for each in messages]
+    assert before
+    with pytest.raises(KeyRefused):
+        keys.decrypt(MasterKey("pgp", PANICS, {}))
+    assert [keys.decrypt(each) for each in messages] == before

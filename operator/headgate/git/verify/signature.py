@@ -16,6 +16,7 @@ from typing import Literal
 import pysequoia
 
 from headgate.git.command.secretfiles import SecretFiles
+from headgate.panics import contained
 
 __all__ = [
     "SignatureInvalid",
@@ -120,7 +121,8 @@ def verify_pgp(signed: Signed, key_rings: Sequence[bytes]) -> str:
     unreadable = 0
     for ring in key_rings:
         try:
-            certificates += pysequoia.Cert.split_bytes(ring)
+            with contained():
+                certificates += pysequoia.Cert.split_bytes(ring)
         except Exception:
             unreadable += 1
     if not certificates:
@@ -128,12 +130,13 @@ def verify_pgp(signed: Signed, key_rings: Sequence[bytes]) -> str:
             "unable to read armored key ring" if unreadable else "no PGP public keys are given"
         )
     try:
-        checked = pysequoia.verify(
-            bytes=signed.payload,
-            store=lambda _: certificates,
-            signature=pysequoia.Sig.from_bytes(signed.signature),
-        )
-        valid = checked.valid_sigs
+        with contained():
+            checked = pysequoia.verify(
+                bytes=signed.payload,
+                store=lambda _: certificates,
+                signature=pysequoia.Sig.from_bytes(signed.signature),
+            )
+            valid = checked.valid_sigs
     except Exception:
         # The library's errors have no separate class, and their messages are traces.
         valid = []

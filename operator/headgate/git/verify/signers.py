@@ -15,6 +15,7 @@ import pysequoia
 
 from headgate.git.command.secretfiles import SecretFiles
 from headgate.git.verify.signature import SignatureInvalid, Signed, ssh_keygen, verified_by, verify_pgp
+from headgate.panics import contained
 
 __all__ = ["Signer", "signed_by", "signer_of"]
 
@@ -126,7 +127,8 @@ def _openpgp_signer(signed: Signed, allowed_signers: bytes) -> Signer:
 
 def _keys(block: bytes) -> list[pysequoia.Cert]:
     try:
-        return pysequoia.Cert.split_bytes(block)
+        with contained():
+            return pysequoia.Cert.split_bytes(block)
     except Exception:
         # One unreadable key takes no signature from the others; the library's errors have no separate class.
         return []

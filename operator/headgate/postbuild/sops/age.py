@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pyrage
 
+from headgate.panics import Panicked, contained
 from headgate.postbuild.sops.age_hybrid import HybridIdentity, NotForThisIdentity
 from headgate.postbuild.sops.errors import KeyCredentialsInvalid
 from headgate.postbuild.sops.keys import KeyRefused
@@ -31,8 +32,9 @@ class AgeIdentities:
                 if identity.upper().startswith("AGE-SECRET-KEY-PQ-1"):
                     self._hybrid.append(HybridIdentity(identity))
                 else:
-                    self._x25519.append(pyrage.x25519.Identity.from_str(identity))
-            except (ValueError, pyrage.IdentityError):
+                    with contained():
+                        self._x25519.append(pyrage.x25519.Identity.from_str(identity))
+            except (ValueError, pyrage.IdentityError, Panicked):
                 raise KeyCredentialsInvalid(
                     f"has no age identity (AGE-SECRET-KEY-1…) in line {number}"
                 ) from None
@@ -54,9 +56,11 @@ class AgeIdentities:
     def _attempts(self, data: bytes) -> Iterable[bytes | None]:
         if self._x25519:
             try:
-                yield pyrage.decrypt(data, self._x25519)
-            except pyrage.DecryptError:
-                yield None
+                with contained():
+                    plain = pyrage.decrypt(data, self._x25519)
+            except (pyrage.DecryptError, Panicked):
+                plain = None
+            yield plain
         for identity in self._hybrid:
             try:
                 yield identity.decrypt(data)

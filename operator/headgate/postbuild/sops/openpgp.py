@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pysequoia import PyDecryptor, Tsk, decrypt
+from pysequoia import Tsk, decrypt
 from pysequoia.packet import Packet, PacketPile, Tag
 
+from headgate.panics import contained
 from headgate.postbuild.sops.errors import KeyCredentialsInvalid
 from headgate.postbuild.sops.keys import KeyRefused
 from headgate.postbuild.sops.metadata import MasterKey
@@ -31,7 +32,7 @@ class OpenPgpKeys:
     """Any number of OpenPGP private keys; decryption tries each component that may encrypt."""
 
     def __init__(self) -> None:
-        self._decryptors: list[PyDecryptor] = []
+        self._keys: list[Tsk] = []
 
     def add(self, data: bytes) -> None:
         """Add exported keys, armored or not; raises :class:`KeyCredentialsInvalid`.
@@ -41,7 +42,8 @@ class OpenPgpKeys:
         blocks = _BLOCK.findall(data) or [data]
         for block in blocks:
             try:
-                keys = list(_keys(list(PacketPile.from_bytes(block))))
+                with contained():
+                    keys = list(_keys(list(PacketPile.from_bytes(block))))
             except Exception:
                 raise KeyCredentialsInvalid("is not an OpenPGP key") from None
             for key in keys:
@@ -54,23 +56,28 @@ class OpenPgpKeys:
             try:
                 wrapped = wrap(body)
                 if wrapped is not None:
-                    found.append(Tsk.from_bytes(wrapped).decryptor())
+                    with contained():
+                        key = Tsk.from_bytes(wrapped)
+                        key.decryptor()
+                    found.append(key)
             except Exception:  # noqa: S112 - the binding has no narrower class, for a passphrase either
                 continue
         if secret and not found:
             raise KeyCredentialsInvalid(
                 "holds an OpenPGP key that cannot decrypt: it has a passphrase, or no part for encryption"
             )
-        self._decryptors.extend(found)
+        self._keys.extend(found)
 
     def serves(self, key: MasterKey) -> bool:
-        return key.kind == "pgp" and bool(self._decryptors)
+        return key.kind == "pgp" and bool(self._keys)
 
     def decrypt(self, key: MasterKey) -> bytes:
         """Return the data key in an armored message; raises :class:`KeyRefused`."""
-        for decryptor in self._decryptors:
+        for each in self._keys:
             try:
-                plain = decrypt(key.enc.encode(), decryptor=decryptor).bytes
+                with contained():
+                    # Each message gets a new decryptor: after a panic, the lock of the old one is poisoned.
+                    plain = decrypt(key.enc.encode(), decryptor=each.decryptor()).bytes
             except Exception:  # noqa: S112 - the binding has no narrower class, for a wrong key either
                 continue
             if plain is not None:

@@ -17,6 +17,7 @@ from typing import Generic, Protocol, TypeVar
 
 from headgate.api import ObjectKey
 from headgate.backoff import Backoff, Doubling
+from headgate.panics import contained
 from headgate.reconcile.core.queue import Depth, Priority, Trigger, WorkQueue
 from headgate.subject import Subject, reconciling
 
@@ -174,7 +175,8 @@ class Controller(Generic[K]):
 
     async def _outcome(self, key: K, triggers: tuple[Trigger, ...]) -> Outcome:
         try:
-            outcome = await self._reconcile(key, triggers)
+            with contained():
+                outcome = await self._reconcile(key, triggers)
         except Exception as error:
             # The border: no failure of one object may stop the others.
             outcome = Outcome(after=self._backoff.next(key), trigger=RETRY, failed=True)
